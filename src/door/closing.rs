@@ -46,6 +46,8 @@ impl Closing {
         if let Some(stream) = &stream {
             // Refused: then it takes the minute.
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            let _ = stream.shutdown(Shutdown::Both);
+            forget_unread(stream);
         }
         if let Some(before) = self.leaving.get_mut(&peer) {
             before.end(now);
@@ -92,6 +94,19 @@ impl Closing {
             leaving.stream.is_none() && now.saturating_duration_since(leaving.since) > LOST_AFTER
         };
         self.leaving.values().filter(lost).count()
+    }
+}
+
+/// What has come from a client that is cut off is nobody's: tiny_http would make requests of it, and keep
+/// them at twenty times their size until the door has thrown each away.
+fn forget_unread(stream: &TcpStream) {
+    let mut buffer = [0; 16 * 1024];
+    for _ in 0..DRAINED_PER_LOOK / buffer.len() {
+        // With `TRUNC` the kernel of TCP throws away and copies nothing (tcp(7)).
+        match rustix::net::recv(stream, &mut buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
+            Ok((_, 1..)) => {}
+            _ => return,
+        }
     }
 }
 

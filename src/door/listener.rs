@@ -12,6 +12,10 @@ use std::time::Duration;
 const BACKLOG: i32 = 32;
 /// Holds any answer but the largest whole, so that only a client that does not read can hold a writer.
 const SEND_BUFFER: usize = 256 * 1024;
+/// What tiny_http can be made to read ahead of us, before the door sees it and after a connection was cut:
+/// it keeps every request that it has read, at twenty times its size. The kernel would let one connection
+/// grow to megabytes. The largest body that is taken comes in a few turns of a window of this size.
+const RECEIVE_BUFFER: usize = 16 * 1024;
 /// How long one write may wait for room before the lane takes the rest over. Short, because the accept
 /// loop writes too; long enough to be more than a timer's tick.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_millis(20);
@@ -29,6 +33,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // Without it every keep-alive answer of two segments waits 40 ms for the client's delayed ACK.
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.set_write_timeout(Some(WRITE_PATIENCE))?;
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     socket.bind(&address.into())?;

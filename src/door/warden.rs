@@ -38,6 +38,8 @@ const AFTERMATH: Duration = Duration::from_secs(6);
 /// A look may take a tenth of the time, and what comes meanwhile waits at most so long.
 const REST_FACTOR: u32 = 10;
 const REST_MAX: Duration = Duration::from_millis(100);
+/// The same where somebody is to be cut off: half of the time, for what he sends until then is kept.
+const REST_FACTOR_URGENT: u32 = 2;
 /// While resting, how often to see whether the doorman or the end of the day calls.
 const NAP: Duration = Duration::from_millis(1);
 /// Kept free for files and downloads when descriptors are scarce.
@@ -377,9 +379,12 @@ impl Warden {
     /// Sleeps until it is time or somebody rings; rests first, so that a flood of connections does not
     /// make a flood of looks. A crowd held back does not wait for the rest.
     fn rest(&self, started: Instant) {
-        let rested = started + (started.elapsed() * REST_FACTOR).min(REST_MAX);
+        let took = started.elapsed();
+        let rested = started + (took * REST_FACTOR).min(REST_MAX);
+        let hurried = started + took * REST_FACTOR_URGENT;
         while Instant::now() < rested {
-            if self.known.crowd() || self.shared.shut.load(Ordering::Acquire) {
+            let urgent = self.shared.errands.are_urgent() && Instant::now() >= hurried;
+            if urgent || self.known.crowd() || self.shared.shut.load(Ordering::Acquire) {
                 return;
             }
             thread::sleep(NAP);

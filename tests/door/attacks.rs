@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Of a hundred good requests, so many are answered while an attack goes on.
 const GO_ON: usize = 95;
-/// tiny_http keeps whatever was sent until the door has looked at it, at twenty times its size, and the
-/// allocator keeps that for the next time.
-const PIPELINED_KB_MAX: u64 = 96_000;
+/// tiny_http keeps whatever was sent until the door has looked at it, at twenty times its size. 5 to 22 MB in
+/// a release build; this one is slower at looking, and the machine has other tests to run.
+const PIPELINED_KB_MAX: u64 = 64_000;
 /// From the address of a flood, so many.
 const SOME_GO_ON: usize = 60;
 
