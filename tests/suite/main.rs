@@ -17,6 +17,7 @@ mod history;
 mod log;
 mod machines;
 mod metrics;
+mod nginx;
 mod notify;
 mod own_network;
 mod promtool;

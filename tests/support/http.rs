@@ -10,9 +10,15 @@ use std::time::Duration;
 /// Longer than the product's longest deliberate wait (4 s of patience for a cover).
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 
+/// What bytes go over: a socket, or TLS over one.
+pub trait Wire: Read + Write + Send {}
+
+impl<W: Read + Write + Send> Wire for W {}
+
 /// One keep-alive connection.
 pub struct Connection {
     stream: TcpStream,
+    wire: Box<dyn Wire>,
     address: SocketAddr,
     /// Bytes that arrived after the last answer's end.
     read: Vec<u8>,
@@ -64,7 +70,15 @@ impl Connection {
         socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(ANSWER_WAIT))?;
         socket.set_write_timeout(Some(ANSWER_WAIT))?;
-        Ok(Connection { stream: socket.into(), address, read: Vec::new() })
+        let stream = TcpStream::from(socket);
+        let wire = Box::new(stream.try_clone()?);
+        Ok(Connection { stream, wire, address, read: Vec::new() })
+    }
+
+    /// Everything from here on goes over what `wrap` makes of the socket.
+    pub fn over(self, wrap: impl FnOnce(TcpStream) -> Box<dyn Wire>) -> Connection {
+        let wire = wrap(self.stream.try_clone().unwrap());
+        Connection { wire, ..self }
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -101,13 +115,13 @@ impl Connection {
         body: &[u8],
     ) -> io::Result<Reply> {
         let request = compose(self.address, method, target, headers, body);
-        self.stream.write_all(&request)?;
+        self.wire.write_all(&request)?;
         self.receive(method)
     }
 
     /// Sends bytes as they are and receives nothing.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        self.wire.write_all(bytes)
     }
 
     /// The next answer; `method` because an answer to `HEAD` has no body whatever its length says.
@@ -139,7 +153,7 @@ impl Connection {
 
     fn more(&mut self) -> io::Result<()> {
         let mut chunk = [0; 65536];
-        match self.stream.read(&mut chunk)? {
+        match self.wire.read(&mut chunk)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             n => {
                 self.read.extend_from_slice(&chunk[..n]);
