@@ -8,8 +8,8 @@ the requests that wrk counted), p50 and p99, and the ratios to each peer in the 
 how long 100 hits take one after the other on one connection. Needs wrk and nginx. One core: server, peers
 and wrk share CPU --cpu, as on a Pi Zero.
 
-gunicorn (1 worker of 4 threads; the file through the server's wsgi.file_wrapper, which is what Flask's
-send_file comes down to) is installed into a folder that ends with the run; --no-gunicorn leaves it out.
+gunicorn (1 worker of 4 threads, Flask's send_file) is installed into a folder that ends with the run;
+--no-gunicorn leaves it out.
 """
 import argparse, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
 import venv
@@ -23,19 +23,15 @@ BROWSER = {
     "sec-ch-ua-platform": '"Linux"', "Sec-Fetch-Dest": "image", "Sec-Fetch-Mode": "no-cors",
     "Sec-Fetch-Site": "same-origin", "Priority": "i", "Cache-Control": "no-cache", "Pragma": "no-cache"}
 LOADS = [("c=1", 1, {}), ("c=4", 4, {}), ("c=4 browser headers", 4, BROWSER), ("c=8", 8, {}), ("c=32", 32, {})]
-# What send_file does for a file: its size and time, an ETag, 304 for who has it, and the file to the server.
+# What covers were served by before: Flask's own way to send a file.
 WSGI = """
 import os
+from flask import Flask, send_file
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hit.webp")
-def app(environ, start_response):
-    stat = os.stat(FILE)
-    tag = f'"{stat.st_mtime}-{stat.st_size}"'
-    headers = [("Content-Type", "image/webp"), ("ETag", tag), ("Cache-Control", "public, max-age=31536000, immutable")]
-    if environ.get("HTTP_IF_NONE_MATCH") == tag:
-        start_response("304 Not Modified", headers)
-        return []
-    start_response("200 OK", headers + [("Content-Length", str(stat.st_size))])
-    return environ["wsgi.file_wrapper"](open(FILE, "rb"))
+app = Flask(__name__)
+@app.get("/hit.webp")
+def hit():
+    return send_file(FILE, mimetype="image/webp", max_age=31536000)
 """
 IN_A_ROW = 100
 
@@ -87,7 +83,7 @@ http {{ access_log off; sendfile on; tcp_nopush on; open_file_cache max=100; kee
 
 def start_gunicorn(pin, folder, port):
     venv.create(f"{folder}/venv", with_pip=True)
-    subprocess.run([f"{folder}/venv/bin/pip", "install", "-q", "gunicorn"], check=True)
+    subprocess.run([f"{folder}/venv/bin/pip", "install", "-q", "gunicorn", "flask"], check=True)
     open(f"{folder}/hit.py", "w").write(WSGI)
     command = [f"{folder}/venv/bin/gunicorn", "-w1", "-k", "gthread", "--threads", "4", "--keep-alive", "75",
                "--chdir", folder, "-b", f"127.0.0.1:{port}", "hit:app"]

@@ -77,7 +77,7 @@ pub enum PictureError {
 
 /// Generation of the pipeline itself: raise it when the same original and settings give other
 /// pixels, so that caches made before are made anew.
-const GENERATION: u32 = 2;
+const GENERATION: u32 = 3;
 
 impl Recipe {
     pub fn side(&self, variant: Variant) -> u32 {
@@ -94,7 +94,7 @@ impl Recipe {
     /// use vinylvault::picture::Recipe;
     /// let recipe =
     ///     Recipe { thumbnail_side: 150, detail_side: 600, quality: 85, effort: 4, megapixels_max: 40 };
-    /// assert_eq!(recipe.fingerprint(), "v2-150-600-q85-m4");
+    /// assert_eq!(recipe.fingerprint(), "v3-150-600-q85-m4");
     /// ```
     pub fn fingerprint(&self) -> String {
         let Recipe { thumbnail_side, detail_side, quality, effort, megapixels_max: _ } = self;

@@ -5,7 +5,8 @@ use super::Size;
 use super::pixels::{Layout, Pixels};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{Filter, FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use std::f64::consts::PI;
 
 /// From so many rows for each one of the target, every two rows are made one by their mean first:
 /// the filter then sees at least twice the target's rows, and has half of them to weigh, which is
@@ -34,15 +35,37 @@ pub(super) fn shrunk(pixels: &Pixels, size: Size) -> Pixels {
 
 /// The upper left `part` of a picture, width and height, in exactly `size`.
 pub(super) fn filtered(pixels: &Pixels, part: (f64, f64), size: Size) -> Pixels {
+    convolved_as(pixels, part, size, FilterType::Lanczos3)
+}
+
+/// The same for samples that were made of the low frequencies of their blocks alone. Nothing has averaged
+/// them, so by the same filter they come out sharper than from the whole picture: this one is wider.
+pub(super) fn filtered_from_frequencies(pixels: &Pixels, part: (f64, f64), size: Size) -> Pixels {
+    let widened = Filter::new("Lanczos3, widened", widened_lanczos, 3.0 * WIDENED);
+    convolved_as(pixels, part, size, widened.map_or(FilterType::Lanczos3, FilterType::Custom))
+}
+
+/// By so much. Over 24 photographs of 3000 px, beside Pillow with the same method: 0.9 % more bytes and
+/// 0.0001 more SSIM, where 1 gives 1.5 % and 0.0003.
+const WIDENED: f64 = 1.02;
+
+/// A sinc in the window of its own middle lobe, of three lobes.
+fn widened_lanczos(x: f64) -> f64 {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
+    let x = x / WIDENED;
+    if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
+}
+
+fn convolved_as(pixels: &Pixels, part: (f64, f64), size: Size, filter: FilterType) -> Pixels {
     match pixels.layout {
-        Layout::Grey => convolved::<U8>(pixels, part, size),
-        Layout::Rgb => convolved::<U8x3>(pixels, part, size),
+        Layout::Grey => convolved::<U8>(pixels, part, size, filter),
+        Layout::Rgb => convolved::<U8x3>(pixels, part, size, filter),
     }
 }
 
 /// Typed, because the library's untyped door compiles the code of all its 16 kinds of pixels for
 /// us: minutes of every build.
-fn convolved<P: PixelTrait>(pixels: &Pixels, part: (f64, f64), size: Size) -> Pixels {
+fn convolved<P: PixelTrait>(pixels: &Pixels, part: (f64, f64), size: Size, filter: FilterType) -> Pixels {
     let source = TypedImageRef::<P>::from_buffer(pixels.size.width, pixels.size.height, &pixels.samples)
         .expect("the buffer has width * height * channels samples");
     let mut samples = vec![0; size.width as usize * size.height as usize * pixels.layout.channels()];
@@ -50,7 +73,7 @@ fn convolved<P: PixelTrait>(pixels: &Pixels, part: (f64, f64), size: Size) -> Pi
         .expect("the buffer was just made that large");
     // Only the chroma of a small picture is ever enlarged, and as every decoder does it: without rings.
     let enlarges = part.0 < f64::from(size.width) || part.1 < f64::from(size.height);
-    let filter = if enlarges { FilterType::Bilinear } else { FilterType::Lanczos3 };
+    let filter = if enlarges { FilterType::Bilinear } else { filter };
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .crop(0.0, 0.0, part.0, part.1)

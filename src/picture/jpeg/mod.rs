@@ -20,7 +20,7 @@ mod store;
 use super::decode::{Decoded, MISSING_PART};
 use super::pixels::{Layout, Pixels};
 use super::{PictureError, Size, resize};
-use frame::{Component, Event, Frame, Segments};
+use frame::{BLOCK, Component, Event, Frame, Segments};
 use image::metadata::Orientation;
 use store::Store;
 
@@ -128,7 +128,10 @@ impl Plan {
             let size = Size { width: plane.width, height: plane.height };
             let covered = component.covered(self.frame.size);
             let pixels = Pixels { size, layout: Layout::Grey, samples: plane.samples };
-            resize::filtered(&pixels, covered, self.target).samples
+            match component.side < BLOCK {
+                true => resize::filtered_from_frequencies(&pixels, covered, self.target).samples,
+                false => resize::filtered(&pixels, covered, self.target).samples,
+            }
         });
         let luma = resized.next().unwrap_or_default();
         match (resized.next(), resized.next()) {
