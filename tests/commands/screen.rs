@@ -93,7 +93,7 @@ fn it_fits_itself_to_the_window() {
     for (rows, columns) in [(12, 40), (5, 20), (40, 132), (1, 10)] {
         terminal.resize(Size(rows, columns));
         let fits = |text: &str| {
-            let lines: Vec<&str> = text.lines().collect();
+            let lines = terminal.rows();
             let foot = lines.get(usize::from(rows) - 1).is_some_and(|line| line.starts_with("every 2 s"));
             let head = rows == 1 || lines[0].starts_with("VinylVault");
             let whole = rows < 40 || text.contains("Last error");

@@ -68,6 +68,13 @@ impl Terminal {
         self.screen().contents()
     }
 
+    /// The same row by row as a person sees it. [`Terminal::text`] joins a row to the next one where something was
+    /// once too long for it: what a program painted just before it heard of a narrower window.
+    pub fn rows(&self) -> Vec<String> {
+        let screen = self.screen();
+        screen.rows(0, screen.size().1.get()).map(|row| row.trim_end().to_owned()).collect()
+    }
+
     /// Colours and all, to be looked at or drawn.
     pub fn screen(&self) -> vt100::Screen {
         self.shown.lock().unwrap().screen().clone()
