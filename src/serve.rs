@@ -71,6 +71,8 @@ impl Server {
             gauges: door.gauges(),
         };
         let web = Arc::new(Web::new(Arc::clone(&cache), Arc::clone(&collection), settings));
+        // Before anybody is told the address, for who has it may ask for a stop.
+        stop_on_signals(door.stopper(), Arc::clone(&cache), manager.clone())?;
         Ok(Server { door, cache, web, collection, manager, watchdog })
     }
 
@@ -88,7 +90,6 @@ impl Server {
     }
 
     pub fn serve(self) -> Result<(), ServeError> {
-        stop_on_signals(self.door.stopper(), Arc::clone(&self.cache), self.manager.clone())?;
         if let Some(watchdog) = &self.watchdog {
             watchdog.store_is_open(self.door.home());
         }

@@ -57,5 +57,6 @@ fn ctrl_c_is_a_clean_stop_too() {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         status.is_empty() || status.contains("State:\tZ")
     });
+    until("it was not killed by it", || vault.log().contains("info stopped"));
     drop(idle);
 }
