@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for SECONDS_EACH (900), one after the other, on the files of the shared
 # image corpus and a few texts as seeds. Needs cargo-fuzz (cargo install cargo-fuzz); no nightly
-# compiler, for no sanitizer is used: what reads strange bytes is Rust without unsafe; libwebp, the one part in
-# C, encodes our own pixels.
+# compiler, for no sanitizer is used: what reads strange bytes is Rust without unsafe; libwebp, the one
+# part in C, encodes our own pixels.
 #
 #   fuzz/run.sh [TARGET...]
 set -euo pipefail

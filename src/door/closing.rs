@@ -43,16 +43,18 @@ impl Closing {
     /// Ends both halves now. What was not sent yet is forgotten, and a client that goes on sending is
     /// told by a reset when tiny_http closes: otherwise the kernel would keep both for a minute.
     pub fn cut(&mut self, peer: Peer, stream: Option<TcpStream>, corpse: Option<Corpse>, now: Instant) {
-        if let Some(stream) = &stream {
+        if let Some(stream) = stream {
             // Refused: then it takes the minute.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
             let _ = stream.shutdown(Shutdown::Both);
-            forget_unread(stream);
+            // tiny_http would make requests of it, and keep them at twenty times their size until the door
+            // has thrown each away.
+            forget_unread(&stream);
         }
         if let Some(before) = self.leaving.get_mut(&peer) {
             before.end(now);
         }
-        let mut leaving = Leaving { since: now, stream, drained: 0, corpse };
+        let mut leaving = Leaving { since: now, stream: None, drained: 0, corpse };
         leaving.end(now);
         self.leaving.insert(peer, leaving);
     }
@@ -97,17 +99,19 @@ impl Closing {
     }
 }
 
-/// What has come from a client that is cut off is nobody's: tiny_http would make requests of it, and keep
-/// them at twenty times their size until the door has thrown each away.
-fn forget_unread(stream: &TcpStream) {
+/// Throws away what has come, [`DRAINED_PER_LOOK`] at most: how many bytes, and whether no more can come.
+fn forget_unread(stream: &TcpStream) -> (usize, bool) {
     let mut buffer = [0; 16 * 1024];
-    for _ in 0..DRAINED_PER_LOOK / buffer.len() {
+    let mut forgotten = 0;
+    while forgotten < DRAINED_PER_LOOK {
         // With `TRUNC` the kernel of TCP throws away and copies nothing (tcp(7)).
         match rustix::net::recv(stream, &mut buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-            Ok((_, 1..)) => {}
-            _ => return,
+            Ok((_, 0)) => return (forgotten, true),
+            Ok((_, count)) => forgotten += count,
+            Err(error) => return (forgotten, error != rustix::io::Errno::AGAIN),
         }
     }
+    (forgotten, false)
 }
 
 impl Leaving {
@@ -117,16 +121,9 @@ impl Leaving {
             // Without a corpse tiny_http's own thread is reading.
             return false;
         };
-        let mut buffer = [0; 16 * 1024];
-        let until = self.drained + DRAINED_PER_LOOK;
-        while self.drained < until {
-            match rustix::net::recv(stream, &mut buffer[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return true,
-                Ok((count, _)) => self.drained += count,
-                Err(error) => return error != rustix::io::Errno::AGAIN,
-            }
-        }
-        self.drained >= DRAINED_MAX
+        let (forgotten, is_over) = forget_unread(stream);
+        self.drained += forgotten;
+        is_over || self.drained >= DRAINED_MAX
     }
 
     fn end(&mut self, now: Instant) {

@@ -28,21 +28,16 @@ pub(super) struct Errands {
     /// Rung once, and never silenced.
     end: OwnedFd,
     rung: AtomicBool,
-    /// Somebody is to be cut off, who sends meanwhile what tiny_http keeps.
-    urgent: AtomicBool,
 }
 
 impl Errands {
     pub fn new() -> io::Result<Errands> {
         let bell = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let (bell, end) = (bell()?, bell()?);
-        let (rung, urgent) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Errands { list: Mutex::default(), bell, end, rung, urgent })
+        Ok(Errands { list: Mutex::default(), bell, end, rung: AtomicBool::new(false) })
     }
 
     pub fn ask(&self, errand: Errand) {
-        let urgent = matches!(errand, Errand::Cut(_) | Errand::CutAndRelease(..));
-        self.urgent.fetch_or(urgent, Ordering::Relaxed);
         self.list.lock().unwrap_or_else(PoisonError::into_inner).push(errand);
         self.ring();
     }
@@ -79,13 +74,13 @@ impl Errands {
         }
     }
 
+    /// Somebody is to be cut off, who sends meanwhile what tiny_http keeps.
     pub fn are_urgent(&self) -> bool {
-        self.urgent.load(Ordering::Relaxed)
+        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        list.iter().any(|errand| matches!(errand, Errand::Cut(_) | Errand::CutAndRelease(..)))
     }
 
     pub fn take(&self) -> Vec<Errand> {
-        // Before the list is taken: what is asked for from here on is in the next one, or in this one too.
-        self.urgent.store(false, Ordering::Relaxed);
         mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

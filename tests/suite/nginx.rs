@@ -3,8 +3,8 @@
 
 use crate::stage::{address_of, assert_cover, origin, settings};
 use crate::support::folder::Folder;
-use crate::support::http::{Connection, Reply};
-use crate::support::origin::{Script, pictures};
+use crate::support::http::{Connection, Reply, Wire};
+use crate::support::origin::{Origin, Script, pictures};
 use crate::support::vault::Vault;
 use crate::support::{not_checked, until};
 use rcgen::{CertificateParams, KeyPair};
@@ -60,21 +60,19 @@ impl Nginx {
         let trust = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let trust = Arc::new(trust.unwrap().with_root_certificates(roots).with_no_client_auth());
         let nginx = Nginx { address, trust, process, folder };
-        until(&format!("nginx listens; {}", nginx.log()), || Connection::try_open(address, None).is_ok());
+        until("nginx listens", || Connection::try_open(address, None).is_ok());
         Some(nginx)
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap()
-    }
-
     /// Over TLS, from a client of that own address.
+    #[track_caller]
     fn connect(&self, own: Ipv4Addr) -> Connection {
-        Connection::open_from(self.address, IpAddr::V4(own)).over(|socket| {
+        let over_tls = |socket| -> Box<dyn Wire> {
             let name = ServerName::try_from(NAME).unwrap();
             let session = ClientConnection::new(self.trust.clone(), name).unwrap();
             Box::new(StreamOwned::new(session, socket))
-        })
+        };
+        Connection::try_open_over(self.address, Some(IpAddr::V4(own)), over_tls).unwrap()
     }
 
     #[track_caller]
@@ -87,6 +85,12 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!(
+                "--- nginx\n{}---",
+                std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+            );
+        }
     }
 }
 
@@ -110,8 +114,9 @@ fn site(folder: &Folder, address: SocketAddr, vault: SocketAddr) -> String {
 }
 
 /// With the settings that the file asks for.
-fn behind_nginx(vault: crate::support::vault::Builder) -> Option<(Vault, Nginx)> {
-    let vault = vault.setting("allowed-hosts", NAME).setting("trusted-proxies", "127.0.0.1").start();
+fn behind_nginx(origin: &Origin) -> Option<(Vault, Nginx)> {
+    let vault =
+        settings(origin).setting("allowed-hosts", NAME).setting("trusted-proxies", "127.0.0.1").start();
     let nginx = Nginx::start(vault.address());
     if nginx.is_none() {
         not_checked("there is no nginx here");
@@ -122,7 +127,7 @@ fn behind_nginx(vault: crate::support::vault::Builder) -> Option<(Vault, Nginx)>
 #[test]
 fn behind_nginx_a_page_and_its_covers_come_as_they_are_and_only_with_the_password() {
     let origin = origin();
-    let Some((vault, nginx)) = behind_nginx(settings(&origin)) else { return };
+    let Some((vault, nginx)) = behind_nginx(&origin) else { return };
     let cover = address_of(&vault, &origin.url("/cover.jpg"), "detail");
     for target in ["/", &cover, "/api/cache/stats"] {
         let refused = nginx.connect(Ipv4Addr::LOCALHOST).request("GET", target, &[HOST], b"");
@@ -152,14 +157,14 @@ fn behind_nginx_a_page_of_cold_covers_comes_at_once_though_it_is_one_address_tha
     for path in &paths {
         origin.on(path, Script::picture(pictures::sleeve(1, 200)));
     }
-    let Some((vault, nginx)) = behind_nginx(settings(&origin)) else { return };
+    let Some((vault, nginx)) = behind_nginx(&origin) else { return };
     let covers: Vec<String> =
         paths.iter().map(|path| address_of(&vault, &origin.url(path), "thumbnails")).collect();
     // What does not come within the vault's patience is a placeholder, and comes at the next look.
     for _ in 0..2 {
         std::thread::scope(|scope| {
             for cover in &covers {
-                scope.spawn(|| assert_eq!(nginx.get(cover).status, 200, "{}", nginx.log()));
+                scope.spawn(|| assert_eq!(nginx.get(cover).status, 200));
             }
         });
     }
@@ -170,7 +175,7 @@ fn behind_nginx_a_page_of_cold_covers_comes_at_once_though_it_is_one_address_tha
 #[test]
 fn behind_nginx_each_client_has_limits_of_its_own_and_cannot_call_himself_another() {
     let origin = origin();
-    let Some((_vault, nginx)) = behind_nginx(settings(&origin)) else { return };
+    let Some((_vault, nginx)) = behind_nginx(&origin) else { return };
     let ask = |own: u8, said: &str| {
         let headers = [HOST, PASSWORD, ("X-Forwarded-For", said)];
         let mut connection = nginx.connect(Ipv4Addr::new(127, 79, 0, own));
@@ -186,7 +191,7 @@ fn behind_nginx_each_client_has_limits_of_its_own_and_cannot_call_himself_anothe
 #[test]
 fn behind_nginx_its_own_pages_change_something_and_other_sites_do_not() {
     let origin = origin();
-    let Some((_vault, nginx)) = behind_nginx(settings(&origin)) else { return };
+    let Some((_vault, nginx)) = behind_nginx(&origin) else { return };
     let clear = |from: &str| {
         let headers = [HOST, PASSWORD, ("Content-Type", "application/json"), ("Origin", from)];
         nginx.connect(Ipv4Addr::LOCALHOST).request("POST", "/api/cache/clear", &headers, b"{}").status

@@ -17,7 +17,6 @@ impl<W: Read + Write + Send> Wire for W {}
 
 /// One keep-alive connection.
 pub struct Connection {
-    stream: TcpStream,
     wire: Box<dyn Wire>,
     address: SocketAddr,
     /// Bytes that arrived after the last answer's end.
@@ -62,6 +61,15 @@ impl Connection {
     }
 
     pub fn try_open(address: SocketAddr, own: Option<IpAddr>) -> io::Result<Connection> {
+        Connection::try_open_over(address, own, |socket| Box::new(socket))
+    }
+
+    /// Over what `wrap` makes of the socket.
+    pub fn try_open_over(
+        address: SocketAddr,
+        own: Option<IpAddr>,
+        wrap: impl FnOnce(TcpStream) -> Box<dyn Wire>,
+    ) -> io::Result<Connection> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         if let Some(own) = own {
             socket.bind(&SocketAddr::new(own, 0).into())?;
@@ -70,19 +78,7 @@ impl Connection {
         socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(ANSWER_WAIT))?;
         socket.set_write_timeout(Some(ANSWER_WAIT))?;
-        let stream = TcpStream::from(socket);
-        let wire = Box::new(stream.try_clone()?);
-        Ok(Connection { stream, wire, address, read: Vec::new() })
-    }
-
-    /// Everything from here on goes over what `wrap` makes of the socket.
-    pub fn over(self, wrap: impl FnOnce(TcpStream) -> Box<dyn Wire>) -> Connection {
-        let wire = wrap(self.stream.try_clone().unwrap());
-        Connection { wire, ..self }
-    }
-
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        Ok(Connection { wire: wrap(socket.into()), address, read: Vec::new() })
     }
 
     #[track_caller]

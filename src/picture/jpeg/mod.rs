@@ -128,10 +128,11 @@ impl Plan {
             let size = Size { width: plane.width, height: plane.height };
             let covered = component.covered(self.frame.size);
             let pixels = Pixels { size, layout: Layout::Grey, samples: plane.samples };
-            match component.side < BLOCK {
-                true => resize::filtered_from_frequencies(&pixels, covered, self.target).samples,
-                false => resize::filtered(&pixels, covered, self.target).samples,
-            }
+            let filtered = match component.side < BLOCK {
+                true => resize::filtered_from_frequencies,
+                false => resize::filtered,
+            };
+            filtered(&pixels, covered, self.target).samples
         });
         let luma = resized.next().unwrap_or_default();
         match (resized.next(), resized.next()) {
