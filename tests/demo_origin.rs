@@ -22,7 +22,7 @@ fn small(manner: Manner) -> DemoAlbum {
 
 fn connect(origin: &DemoOrigin) -> TcpStream {
     let stream = TcpStream::connect(origin.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream
 }
 
@@ -122,7 +122,7 @@ fn an_origin_that_is_dropped_is_gone_at_once_with_connections_open() {
     slow.write_all(get(&small(Manner::Slow).path()).as_bytes()).unwrap();
     let dropped = Instant::now();
     drop(origin);
-    assert!(dropped.elapsed() < Duration::from_secs(5));
+    assert!(dropped.elapsed() < Duration::from_secs(15));
     assert_eq!(idle.read(&mut [0]).unwrap(), 0);
     assert!(TcpStream::connect(address).is_err());
 }

@@ -14,11 +14,11 @@ use vinylvault::guard::Guard;
 use vinylvault::source::Source;
 
 const BODY_MAX: u64 = 100_000;
-const DEADLINE: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_secs(2);
 /// What a loaded machine may take beyond the deadline.
-const GRACE: Duration = Duration::from_secs(4);
+const GRACE: Duration = Duration::from_secs(10);
 
-/// What may fetch from this scripted origin only, with a deadline of a second.
+/// What may fetch from this scripted origin only, with [`DEADLINE`].
 fn fetcher(scripted: &Scripted) -> Origin {
     fetcher_of(&[scripted])
 }

@@ -17,7 +17,7 @@ fn source(url: &str) -> Source {
 
 /// What may fetch from there only, with a deadline of a second.
 fn fetcher(private: &str) -> Origin {
-    Origin::with_deadline(Guard::new(None, Some(private)).unwrap(), 1000, Duration::from_secs(1))
+    Origin::with_deadline(Guard::new(None, Some(private)).unwrap(), 1000, Duration::from_secs(5))
 }
 
 /// Refused before anything was connected to: by the reader, the guard, or for want of an address.

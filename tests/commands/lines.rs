@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The shortest that a monitor may be asked for is 2 s; on a busy machine several of them pass.
-const LINE_WAIT: Duration = Duration::from_secs(20);
+const LINE_WAIT: Duration = Duration::from_secs(60);
 
 /// A monitor in a pipe.
 struct Monitor {

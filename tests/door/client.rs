@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that is expected to happen at once, on a machine that builds meanwhile.
-pub const SOON: Duration = Duration::from_secs(5);
-/// Of an honest client: long enough to send a SYN that was held back once more, a second after the first.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+pub const SOON: Duration = Duration::from_secs(15);
+/// Of an honest client: long enough to send a SYN that was held back twice more, a second and three seconds
+/// after the first.
+pub const PATIENCE: Duration = Duration::from_secs(4);
 
 pub struct Server {
     child: Child,

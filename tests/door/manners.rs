@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_hundred_hits_on_one_connection_take_less_than_200_ms() {
+fn a_hundred_hits_on_one_connection_wait_for_no_acknowledgement() {
     let server = Server::start(&[]);
     let mut stream = server.connect();
     let mut fastest = Duration::MAX;
@@ -19,7 +19,8 @@ fn a_hundred_hits_on_one_connection_take_less_than_200_ms() {
         }
         fastest = fastest.min(started.elapsed());
     }
-    assert!(fastest < Duration::from_millis(200), "{fastest:?}");
+    // Where each waits for an acknowledgement that is put off, as with tiny_http alone, they take four seconds.
+    assert!(fastest < Duration::from_secs(2), "{fastest:?}");
 }
 
 /// A burst of connections that is not served within this was forgotten: those that tiny_http forgets wait
@@ -80,7 +81,7 @@ fn pipelined_answers_come_in_order_whoever_is_ready_first() {
 
 #[test]
 fn a_hit_behind_a_parked_request_holds_up_nobody_else() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("DOOR_PARKED_MS", "3000")]);
     let mut rude: Vec<TcpStream> = (0..8).map(|_| server.connect()).collect();
     for stream in &mut rude {
         stream.write_all([request("/parked"), request("/hit"), request("/40k")].concat().as_bytes()).unwrap();
@@ -91,8 +92,8 @@ fn a_hit_behind_a_parked_request_holds_up_nobody_else() {
         stream.write_all(request(target).as_bytes()).unwrap();
         read_answer(&mut stream).unwrap();
     }
-    // Less than one parked request's 300 ms, though /slow alone takes 100.
-    assert!(started.elapsed() < Duration::from_millis(280), "{:?}", started.elapsed());
+    // Less than one parked request takes.
+    assert!(started.elapsed() < Duration::from_millis(2800), "{:?}", started.elapsed());
     for stream in &mut rude {
         assert!((0..3).all(|_| read_answer(stream).is_some()));
     }
@@ -234,7 +235,7 @@ fn the_word_to_stop_ends_the_server_after_its_last_answers() {
     assert!(server.get("/stop").ends_with("stopping"));
     assert!(read_answer(&mut parked).unwrap().ends_with("parked"));
     assert!(server.wait().is_some_and(|status| status.success()));
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -251,12 +252,12 @@ fn an_idle_server_sleeps() {
 
 #[test]
 fn a_connection_is_kept_while_it_is_used_and_closed_when_it_is_not() {
-    let server = Server::start(&[("DOOR_IDLE_MS", "700"), ("DOOR_HEAD_MS", "60000")]);
+    let server = Server::start(&[("DOOR_IDLE_MS", "2000"), ("DOOR_HEAD_MS", "60000")]);
     let mut stream = server.connect();
     for _ in 0..8 {
         stream.write_all(request("/hit").as_bytes()).unwrap();
         assert!(read_answer(&mut stream).is_some(), "closed though in use");
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(400));
     }
     assert!(is_closed(&mut stream, SOON));
 }

@@ -10,7 +10,7 @@ use vinylvault::key::Rendition;
 /// The body of `/big`: four times what a socket takes for a client that does not read, and more than any
 /// answer of the program but covers of 4,096 pixels.
 const BIG_BYTES: usize = 1 << 20;
-/// How long `/parked` waits.
+/// How long `/parked` waits, where `DOOR_PARKED_MS` does not say.
 const PARKED_FOR: Duration = Duration::from_millis(300);
 
 /// Serves on `DOOR_PORT` (0: any, printed on standard output) until `GET /stop`.
@@ -76,8 +76,9 @@ pub fn main() {
 }
 
 fn answer_parked(parked: &mpsc::Receiver<Exchange>) {
+    let time = variable("DOOR_PARKED_MS").map_or(PARKED_FOR, Duration::from_millis);
     for exchange in parked {
-        std::thread::sleep(PARKED_FOR.saturating_sub(exchange.accepted_at().elapsed()));
+        std::thread::sleep(time.saturating_sub(exchange.accepted_at().elapsed()));
         exchange.answer(text("parked".into()));
     }
 }

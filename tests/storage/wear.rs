@@ -184,10 +184,9 @@ fn a_start_with_100_000_rows_does_not_walk() {
     insert_rows(&folder, 100_000, now());
     let started = Instant::now();
     let store = Store::open(&folder.cache(), u64::MAX);
-    let took = started.elapsed();
-    println!("start with 100,000 rows: {took:?}");
+    println!("start with 100,000 rows: {:?}", started.elapsed());
+    // Their files are not there, which a walk would have found.
     assert_eq!((store.totals().thumbnails, store.totals().bytes), (100_000, 2_000_000));
-    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 /// What the index does not count itself.

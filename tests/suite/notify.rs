@@ -58,7 +58,7 @@ impl Manager {
     #[track_caller]
     fn wait_for(&self, line: &str) -> String {
         let mut message = String::new();
-        until_within(Duration::from_secs(20), line, || {
+        until_within(Duration::from_secs(60), line, || {
             message = self.heard().unwrap_or_default();
             message.lines().any(|said| said == line)
         });
@@ -137,7 +137,7 @@ fn beats_come_while_it_answers_and_none_while_it_is_deaf() {
         client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
     }
     let mut since = questions_in_vain(&vault);
-    until_within(Duration::from_secs(20), "three questions in a row are in vain and no beat is sent", || {
+    until_within(Duration::from_secs(60), "three questions in a row are in vain and no beat is sent", || {
         if manager.heard().is_some() {
             since = questions_in_vain(&vault);
         }

@@ -17,7 +17,8 @@ fn sigterm_finishes_the_answers_in_hand_and_ends_with_zero() {
     until("he waits", || vault.stat("waiting") == 1);
     let ended = vault.terminate();
     assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+    // Four of patience and what the disk takes, on a machine that has other work.
+    assert!(ended.took < Duration::from_secs(10), "{:?}", ended.took);
     assert_eq!(stand_in(&viewer.receive("GET").unwrap()), Some("pending"));
 }
 
@@ -41,7 +42,7 @@ fn a_stop_answers_who_waits_for_a_preload_with_what_has_come_so_far() {
     });
     let ended = vault.terminate();
     assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.took < Duration::from_secs(3), "nothing is left to be waited for: {:?}", ended.took);
+    assert!(ended.took < Duration::from_millis(3_900), "nothing is left to be waited for: {:?}", ended.took);
     let said = waiting.receive("POST").unwrap().json();
     assert_eq!((&said["results"][&cover], &said["results"][&late]), (&true.into(), &false.into()), "{said}");
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Longer than the product's longest deliberate wait (4 s of patience for a cover).
-const ANSWER_WAIT: Duration = Duration::from_secs(20);
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// What bytes go over: a socket, or TLS over one.
 pub trait Wire: Read + Write + Send {}

@@ -17,7 +17,7 @@ pub mod vault;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a condition may take on a busy two-core machine before the test is called failed.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says that a check was left out for want of a tool. Where `CI=true` promises that every tool is there
 /// (.ci/run installs them), that is a failure.
