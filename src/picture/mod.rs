@@ -2,8 +2,9 @@
 //! what renditions look like; knows no files, no addresses and no cache.
 //!
 //! `header` reads what a file claims, `budget` grants the memory for it, `decode` makes pixels, `jpeg`
-//! at once fewer of them of a large JPEG, `resize` makes fewer of them, `colour` turns them into sRGB, `encode` writes them; `placeholder`
-//! draws the record that stands in for a cover.
+//! at once fewer of them of a large JPEG, both by way of its `markers`; `resize` makes fewer of them,
+//! `colour` turns them into sRGB, `encode` writes them; `placeholder` draws the record that stands in for
+//! a cover.
 
 mod budget;
 mod colour;
@@ -12,6 +13,7 @@ mod encode;
 mod header;
 mod jpeg;
 mod libwebp;
+mod markers;
 mod pixels;
 mod placeholder;
 mod resize;

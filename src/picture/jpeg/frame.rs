@@ -1,10 +1,13 @@
 //! Segments of a JPEG (T.81, annex B): its frame, its tables, where its scans begin, and what it says
-//! about being shown. Owns the walk from marker to marker; reads no entropy-coded data.
+//! about being shown. Leaves the walk from one to the next to `markers`, and reads no entropy-coded data.
 
 use super::Fault;
 use super::huffman::Table;
 use crate::picture::Size;
 use crate::picture::colour::PROFILE_BYTES_MAX;
+use crate::picture::markers::{
+    APP1, APP2, APP14, DAC, DHT, DQT, DRI, EOI, JPG, Markers, SOF0, SOF2, SOF15, SOS,
+};
 
 /// Samples of a block's side, as they are coded.
 pub(super) const BLOCK: u32 = 8;
@@ -67,8 +70,7 @@ pub(super) enum Event {
 
 /// A walk over the segments, and the tables that were defined so far.
 pub(super) struct Segments<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    markers: Markers<'a>,
     quantisation: [Option<[u16; 64]>; 4],
     dc: [Option<Box<Table>>; 4],
     ac: [Option<Box<Table>>; 4],
@@ -149,8 +151,7 @@ impl Frame {
 impl<'a> Segments<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Segments<'a> {
         Segments {
-            bytes,
-            at: 2,
+            markers: Markers::new(bytes),
             quantisation: [None; 4],
             dc: [const { None }; 4],
             ac: [const { None }; 4],
@@ -165,13 +166,13 @@ impl<'a> Segments<'a> {
     pub(super) fn frame(&mut self) -> Option<Frame> {
         let mut frame = None;
         loop {
-            let (marker, body) = self.next()?;
+            let (marker, body) = self.markers.next().ok()?;
             match marker {
-                0xc0..=0xc2 if frame.is_none() => frame = Some(read_frame(body, marker == 0xc2)?),
-                0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => return None,
-                0xda => break,
+                SOF0..=SOF2 if frame.is_none() => frame = Some(read_frame(body, marker == SOF2)?),
+                SOF0..=SOF15 if !matches!(marker, DHT | JPG | DAC) => return None,
+                SOS => break,
                 // The tables are read when the picture is: most JPEGs go to another decoder.
-                0xee => self.remember(marker, body).ok()?,
+                APP14 => self.remember(marker, body).ok()?,
                 _ => {}
             }
         }
@@ -184,22 +185,22 @@ impl<'a> Segments<'a> {
     /// The next scan's header; what stands before it is remembered.
     pub(super) fn next_scan(&mut self, frame: &Frame) -> Result<Event, Fault> {
         loop {
-            match self.next() {
-                None | Some((0xd9, _)) => return Ok(Event::End),
-                Some((0xda, body)) => return read_scan(body, frame).map(Event::Scan),
-                Some((marker, body)) => self.remember(marker, body)?,
+            match self.markers.next() {
+                Err(_) | Ok((EOI, _)) => return Ok(Event::End),
+                Ok((SOS, body)) => return read_scan(body, frame).map(Event::Scan),
+                Ok((marker, body)) => self.remember(marker, body)?,
             }
         }
     }
 
     /// The data of the scan whose header was read last.
     pub(super) fn data(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+        self.markers.rest()
     }
 
     /// Goes past that data.
     pub(super) fn skip(&mut self, bytes: usize) {
-        self.at += bytes;
+        self.markers.skip(bytes);
     }
 
     pub(super) fn dc(&self, table: usize) -> Result<&Table, Fault> {
@@ -226,41 +227,21 @@ impl<'a> Segments<'a> {
         (!whole.is_empty()).then_some(whole)
     }
 
-    /// The next marker that leads a segment, and the segment. `None`: the file ends.
-    fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        loop {
-            self.at += self.bytes.get(self.at..)?.iter().position(|&byte| byte == 0xff)? + 1;
-            match *self.bytes.get(self.at)? {
-                // Stuffing, fill bytes, and markers that stand alone.
-                0x00 | 0x01 | 0xd0..=0xd8 => self.at += 1,
-                0xff => {}
-                0xd9 => return Some((0xd9, &[])),
-                marker => {
-                    let length = self.bytes.get(self.at + 1..self.at + 3)?;
-                    let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                    let body = self.bytes.get(self.at + 3..self.at + 1 + length)?;
-                    self.at += 1 + length;
-                    return Some((marker, body));
-                }
-            }
-        }
-    }
-
     fn remember(&mut self, marker: u8, body: &'a [u8]) -> Result<(), Fault> {
         match marker {
-            0xc4 => return self.read_codes(body).ok_or(Fault::Corrupt("a table of its codes is none")),
-            0xdb => return self.read_steps(body).ok_or(Fault::Corrupt("a table of its steps is cut short")),
-            0xdd => {
+            DHT => return self.read_codes(body).ok_or(Fault::Corrupt("a table of its codes is none")),
+            DQT => return self.read_steps(body).ok_or(Fault::Corrupt("a table of its steps is cut short")),
+            DRI => {
                 self.interval =
                     body.get(..2).map_or(0, |count| u32::from(u16::from_be_bytes([count[0], count[1]])))
             }
-            0xe1 if self.exif.is_none() => self.exif = body.strip_prefix(EXIF),
-            0xe2 => {
+            APP1 if self.exif.is_none() => self.exif = body.strip_prefix(EXIF),
+            APP2 => {
                 if let Some([number, _, part @ ..]) = body.strip_prefix(PROFILE) {
                     self.profile.push((*number, part));
                 }
             }
-            0xee => {
+            APP14 => {
                 if let Some(rest) = body.strip_prefix(ADOBE) {
                     self.adobe = rest.get(6).copied();
                 }
