@@ -67,6 +67,11 @@ impl Census {
         Census { at, netlink: open_netlink().ok() }
     }
 
+    /// Where they are listened for.
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+
     /// Every connection there is now. Falls back to the text for good when netlink is refused (old
     /// kernels, sandboxes without AF_NETLINK).
     pub fn take(&mut self) -> io::Result<Vec<Row>> {

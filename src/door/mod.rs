@@ -148,6 +148,7 @@ pub struct Door {
     address: SocketAddr,
     threads: usize,
     shared: Arc<Shared>,
+    census: Census,
 }
 
 /// Ends [`Door::run`] within five seconds, from any thread; before `run` it ends at once.
@@ -188,12 +189,13 @@ impl Door {
         // Found out now, it is a sentence; found out by the warden, a restart in place that heals nothing.
         let unseen =
             |error| failed(&format!("it shows us none of its connections ({error}): is /proc there?"));
-        Census::new(address).take().map_err(unseen)?;
+        let mut census = Census::new(address);
+        census.take().map_err(unseen)?;
         let server = Server::from_listener(listener, None).map_err(|error| failed(&error))?;
         let server = Arc::new(server);
         let shared = Shared::new(limits, complain, Arc::downgrade(&server));
         let shared = shared.map_err(|error| failed(&error))?;
-        Ok(Door { server, listener: ours, address, threads, shared: Arc::new(shared) })
+        Ok(Door { server, listener: ours, address, threads, shared: Arc::new(shared), census })
     }
 
     /// The address bound, with the port that the kernel chose for port 0.
@@ -221,13 +223,13 @@ impl Door {
         quick: impl Fn(&Exchange) -> Option<Reply>,
         slow: impl Fn(Exchange) + Send + Sync + 'static,
     ) -> Ended {
-        let Door { server, listener, address, threads, shared } = self;
+        let Door { server, listener, threads, shared, census, .. } = self;
         let pool = threadpool::Builder::new()
             .num_threads(threads.max(1))
             .thread_name("door-pool".into())
             .thread_stack_size(POOL_STACK_BYTES)
             .build();
-        let started = start_staff(&shared, address, listener);
+        let started = start_staff(&shared, census, listener);
         let mut desk = Desk { shared: &shared, quick, slow: Arc::new(slow), pool, ticket: 0 };
         let ended = match started {
             Ok(()) => desk.serve(&server),
@@ -251,9 +253,9 @@ impl Door {
 }
 
 /// The three threads behind the accept loop and the pool; they end when the door is shut.
-fn start_staff(shared: &Arc<Shared>, address: SocketAddr, listener: TcpListener) -> io::Result<()> {
+fn start_staff(shared: &Arc<Shared>, census: Census, listener: TcpListener) -> io::Result<()> {
     let (valve, known) = (Arc::new(Valve::new(listener)), Arc::new(Known::default()));
-    let warden = Warden::new(shared.clone(), address, valve.clone(), known.clone());
+    let warden = Warden::new(shared.clone(), census, valve.clone(), known.clone());
     let (lane, doorman) = (shared.clone(), shared.clone());
     spawn("door-lane", move || lane::push_on(&lane))?;
     spawn("door-warden", move || warden.watch())?;

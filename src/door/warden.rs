@@ -20,7 +20,7 @@ use super::shared::Shared;
 use super::valve::{Held, Valve};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -63,7 +63,6 @@ const LINE_KEPT: Duration = Duration::from_secs(1);
 
 pub(super) struct Warden {
     shared: Arc<Shared>,
-    at: SocketAddr,
     census: Census,
     hand: Option<Hand>,
     valve: Arc<Valve>,
@@ -83,7 +82,7 @@ pub(super) struct Warden {
 }
 
 impl Warden {
-    pub fn new(shared: Arc<Shared>, at: SocketAddr, valve: Arc<Valve>, known: Arc<Known>) -> Warden {
+    pub fn new(shared: Arc<Shared>, census: Census, valve: Arc<Valve>, known: Arc<Known>) -> Warden {
         let now = Instant::now();
         let hand = Hand::new();
         if let Err(error) = &hand {
@@ -91,8 +90,7 @@ impl Warden {
         }
         Warden {
             shared,
-            at,
-            census: Census::new(at),
+            census,
             hand: hand.ok(),
             valve,
             known,
@@ -295,7 +293,7 @@ impl Warden {
     fn kick(&self) {
         self.shared.tally.kicks.fetch_add(1, Ordering::Relaxed);
         // Refused or late: the next look kicks again.
-        drop(TcpStream::connect_timeout(&home(self.at), KICK_TIMEOUT));
+        drop(TcpStream::connect_timeout(&home(self.census.at()), KICK_TIMEOUT));
     }
 
     fn forget_lines(&mut self, now: Instant) {
@@ -338,7 +336,9 @@ impl Warden {
         let mut over = HashMap::new();
         for (inode, descriptor) in sockets {
             let since = self.over.get(&inode).copied();
-            if !open.contains(&inode) && (since.is_some() || hand.is_over(descriptor, self.at.port())) {
+            if !open.contains(&inode)
+                && (since.is_some() || hand.is_over(descriptor, self.census.at().port()))
+            {
                 over.insert(inode, since.unwrap_or(now));
             }
         }
