@@ -11,7 +11,7 @@ mod work;
 use std::path::Path;
 use std::time::Duration;
 use vinylvault::key::Variant;
-use work::{EFFORT_DEFAULT, cover, decoded, encode, processor_time, renderer, renditions, resized, shown};
+use work::{EFFORT_DEFAULT, Stages, cover, processor_time, renderer, renditions};
 
 const ROUNDS: usize = 15;
 
@@ -57,20 +57,14 @@ fn stages() {
 fn measure(side: u32, effort: u8) {
     let original = cover(side);
     let renderer = renderer(effort);
-    let [thumbnail, detail] = [0, 1].map(|index| shown(&renditions(&renderer, &original)[index]));
-    let full = decoded(&original);
+    let stages = Stages::of(&original);
     // In turn, so that a slower moment of the machine meets all of them.
     let mut times: [Vec<Duration>; 4] = Default::default();
     for _ in 0..ROUNDS {
         times[0].push(time(|| drop(renditions(&renderer, &original))));
-        times[1].push(time(|| drop(decoded(&original))));
-        times[2].push(time(|| {
-            if side > detail.width() {
-                drop(resized(&full, side, detail.width()));
-            }
-            drop(resized(detail.as_raw(), detail.width(), thumbnail.width()));
-        }));
-        times[3].push(time(|| [&thumbnail, &detail].into_iter().for_each(|picture| encode(picture, effort))));
+        times[1].push(time(|| stages.decode()));
+        times[2].push(time(|| stages.resize()));
+        times[3].push(time(|| stages.encode(effort)));
     }
     let [whole, decode, resize, encode] = times.map(|times| ms(middle(times)));
     let name = format!("{side} px, effort {effort}");

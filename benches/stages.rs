@@ -8,8 +8,7 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion};
 use std::hint::black_box;
 use std::time::Duration;
-use work::{EFFORT_DEFAULT, cover, decoded, encode, processor_time, progressive_cover, renderer, renditions};
-use work::{resized, shown};
+use work::{EFFORT_DEFAULT, Stages, cover, processor_time, progressive_cover, renderer, renditions};
 
 /// What criterion measures here: [`processor_time`], written as it writes time.
 struct ProcessorTime(WallTime);
@@ -70,21 +69,11 @@ fn whole(criterion: &mut Criterion<ProcessorTime>, name: &str, original: &[u8]) 
 
 /// At full size, by the libraries themselves: what the whole job saves by scaling in the decoder shows.
 fn stages(criterion: &mut Criterion<ProcessorTime>, name: &str, original: &[u8]) {
-    let [thumbnail, detail] =
-        [0, 1].map(|index| shown(&renditions(&renderer(EFFORT_DEFAULT), original)[index]));
-    let full = shown(original);
+    let stages = Stages::of(original);
     let mut bench = |stage: &str, work: &mut dyn FnMut()| {
         criterion.benchmark_group(stage).bench_function(name, |bencher| bencher.iter(&mut *work));
     };
-    bench("decode", &mut || drop(black_box(decoded(black_box(original)))));
-    bench("resize", &mut || {
-        if full.width() > detail.width() {
-            drop(black_box(resized(full.as_raw(), full.width(), detail.width())));
-        }
-        drop(black_box(resized(detail.as_raw(), detail.width(), thumbnail.width())));
-    });
-    bench("encode", &mut || {
-        encode(&thumbnail, EFFORT_DEFAULT);
-        encode(&detail, EFFORT_DEFAULT);
-    });
+    bench("decode", &mut || stages.decode());
+    bench("resize", &mut || stages.resize());
+    bench("encode", &mut || stages.encode(EFFORT_DEFAULT));
 }

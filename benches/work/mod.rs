@@ -9,6 +9,7 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use rustix::time::{ClockId, clock_gettime};
+use std::hint::black_box;
 use std::time::Duration;
 use vinylvault::picture::{Recipe, Renderer};
 use zune_core::bytestream::ZCursor;
@@ -35,16 +36,48 @@ pub fn renditions(renderer: &Renderer, original: &[u8]) -> Vec<Vec<u8>> {
     made
 }
 
-pub fn shown(webp: &[u8]) -> RgbImage {
+fn shown(webp: &[u8]) -> RgbImage {
     image::load_from_memory(webp).expect("our own rendition").into_rgb8()
 }
 
-pub fn decoded(jpeg: &[u8]) -> Vec<u8> {
+/// What the stages of a render do at full size, each by the library that does it.
+pub struct Stages<'a> {
+    original: &'a [u8],
+    full: RgbImage,
+    detail: RgbImage,
+    thumbnail: RgbImage,
+}
+
+impl<'a> Stages<'a> {
+    pub fn of(original: &'a [u8]) -> Stages<'a> {
+        let made = renditions(&renderer(EFFORT_DEFAULT), original);
+        let [thumbnail, detail] = [0, 1].map(|index| shown(&made[index]));
+        Stages { original, full: shown(original), detail, thumbnail }
+    }
+
+    pub fn decode(&self) {
+        black_box(decoded(black_box(self.original)));
+    }
+
+    pub fn resize(&self) {
+        if self.full.width() > self.detail.width() {
+            black_box(resized(&self.full, self.detail.width()));
+        }
+        black_box(resized(&self.detail, self.thumbnail.width()));
+    }
+
+    pub fn encode(&self, effort: u8) {
+        [&self.thumbnail, &self.detail].into_iter().for_each(|picture| encode(picture, effort));
+    }
+}
+
+fn decoded(jpeg: &[u8]) -> Vec<u8> {
     JpegDecoder::new(ZCursor::new(jpeg)).decode().expect("our own picture")
 }
 
-pub fn resized(samples: &[u8], from: u32, to: u32) -> Vec<u8> {
-    let source = TypedImageRef::<U8x3>::from_buffer(from, from, samples).expect("a square picture");
+fn resized(square: &RgbImage, to: u32) -> Vec<u8> {
+    let from = square.width();
+    let source = TypedImageRef::<U8x3>::from_buffer(from, from, square).expect("a square picture");
     let mut resized = vec![0; to as usize * to as usize * 3];
     let mut target = TypedImage::<U8x3>::from_buffer(to, to, &mut resized).expect("a square picture");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
@@ -52,12 +85,12 @@ pub fn resized(samples: &[u8], from: u32, to: u32) -> Vec<u8> {
     resized
 }
 
-pub fn encode(picture: &RgbImage, effort: u8) {
+fn encode(picture: &RgbImage, effort: u8) {
     let mut config = webp::WebPConfig::new().expect("libwebp has its own version");
     config.quality = 85.0;
     config.method = i32::from(effort);
     let encoder = webp::Encoder::from_rgb(picture, picture.width(), picture.height());
-    drop(encoder.encode_advanced(&config));
+    drop(black_box(encoder.encode_advanced(&config)));
 }
 
 /// Something with the detail of a photograph: soft shapes, edges and grain, the same at each size
