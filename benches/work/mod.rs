@@ -36,8 +36,8 @@ pub fn renditions(renderer: &Renderer, original: &[u8]) -> Vec<Vec<u8>> {
     made
 }
 
-fn shown(webp: &[u8]) -> RgbImage {
-    image::load_from_memory(webp).expect("our own rendition").into_rgb8()
+fn shown(picture: &[u8]) -> RgbImage {
+    image::load_from_memory(picture).expect("our own picture").into_rgb8()
 }
 
 /// What the stages of a render do at full size, each by the library that does it.

@@ -145,7 +145,6 @@ impl Gauges {
 pub struct Door {
     server: Arc<Server>,
     listener: TcpListener,
-    address: SocketAddr,
     threads: usize,
     shared: Arc<Shared>,
     census: Census,
@@ -195,17 +194,17 @@ impl Door {
         let server = Arc::new(server);
         let shared = Shared::new(limits, complain, Arc::downgrade(&server));
         let shared = shared.map_err(|error| failed(&error))?;
-        Ok(Door { server, listener: ours, address, threads, shared: Arc::new(shared), census })
+        Ok(Door { server, listener: ours, threads, shared: Arc::new(shared), census })
     }
 
     /// The address bound, with the port that the kernel chose for port 0.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.census.at()
     }
 
     /// Where the server is reached from its own machine.
     pub fn home(&self) -> SocketAddr {
-        listener::home(self.address)
+        listener::home(self.address())
     }
 
     pub fn stopper(&self) -> Stopper {
@@ -223,7 +222,7 @@ impl Door {
         quick: impl Fn(&Exchange) -> Option<Reply>,
         slow: impl Fn(Exchange) + Send + Sync + 'static,
     ) -> Ended {
-        let Door { server, listener, threads, shared, census, .. } = self;
+        let Door { server, listener, threads, shared, census } = self;
         let pool = threadpool::Builder::new()
             .num_threads(threads.max(1))
             .thread_name("door-pool".into())

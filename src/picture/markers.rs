@@ -25,7 +25,6 @@ const RST0: u8 = 0xd0;
 const SOI: u8 = 0xd8;
 
 /// A place in a file, from which the next marker is looked for.
-#[derive(Clone, Debug)]
 pub(super) struct Markers<'a> {
     bytes: &'a [u8],
     at: usize,

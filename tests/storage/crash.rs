@@ -35,7 +35,7 @@ fn thirty_kills_leave_no_file_without_a_row_and_no_wrong_byte() {
         whole += found.whole;
     }
     println!("30 kills: {whole} whole renditions seen, {ghosts} rows without a file");
-    assert!(whole > 0, "no kill came late enough");
+    assert!(whole > 30);
     let store = Store::open(&folder.cache(), CHILD_BUDGET);
     store.admit("after", 500);
     assert!(store.read("after").is_some());

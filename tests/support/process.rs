@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A debug build on a busy machine; the product's own promise (300 ms) has its own test.
+/// A debug build, on a machine that has other work.
 const START_WAIT: Duration = Duration::from_secs(60);
 
 /// A server that has said where it is.
